@@ -934,7 +934,7 @@ BREAKS = [
     Break(
         "6 exact: an outcome stored under another text",
         "chalicelib/aggregates/ledger.py",
-        'DUPLICATE = "REPEATED"',
+        'DUPLICATE = "DUPLICATE"',
         'DUPLICATE = "AGAIN"',
         "tests/unit/aggregates/test_outcomes.py",
         "test_what_is_stored_of_an_outcome_stays_readable",

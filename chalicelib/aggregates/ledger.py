@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
     INPUT = "INPUT"
     """Its event is an input of the aggregate."""
-    DUPLICATE = "REPEATED"
+    DUPLICATE = "DUPLICATE"
     """It is about a duplicate of an event, which is not an input."""
     DONE = "DONE"
     """Its consumer has reported it done; it is in no aggregate."""

@@ -129,7 +129,7 @@ def test_a_later_arrival_that_is_not_shown_yet_changes_no_aggregate(
     after = application.replayed(**WHOLE_DAY, include_duplicates=True)
 
     assert ledger.outcomes(storage, before) == {"INPUT": 1}
-    assert ledger.outcomes(storage, after) == {"INPUT": 1, "REPEATED": 1}
+    assert ledger.outcomes(storage, after) == {"INPUT": 1, "DUPLICATE": 1}
     newer, older = application.versions("order-1", DAY)
     assert newer["inputs_hash"] == older["inputs_hash"]
 

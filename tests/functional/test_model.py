@@ -574,7 +574,7 @@ def _is_settled(job: Json) -> bool:
     return bool(job["state"] == "COMPLETE" and job["failed"] == 0)
 
 
-_COUNTED = {"INPUT": "processed", "REPEATED": "processed", "FAILED": "failed", "DROPPED": "dropped"}
+_COUNTED = {"INPUT": "processed", "DUPLICATE": "processed", "FAILED": "failed", "DROPPED": "dropped"}
 
 
 def settled_in(storage: Storage, replay_id: str) -> dict[str, int]:

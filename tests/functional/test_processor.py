@@ -308,7 +308,7 @@ def test_messages_of_later_arrivals_are_processed_once_each_and_are_no_inputs(
         assert application.process(batch) == ALL_WELL
 
     assert ledger.counts(storage, replay_id) == {"processed": 4}
-    assert ledger.outcomes(storage, replay_id) == {"INPUT": 2, "REPEATED": 2}
+    assert ledger.outcomes(storage, replay_id) == {"INPUT": 2, "DUPLICATE": 2}
     assert_counts(application, storage, replay_id, storage.index())
     listed = application.get("/aggregates/inputs", entity_id="order-1", day=DAY, replay_id=replay_id).json_body
     assert len(listed["items"]) == 2

@@ -16,7 +16,7 @@ outcomes = st.sampled_from(Outcome)
 
 def test_what_is_stored_of_an_outcome_stays_readable() -> None:
     """Rows of earlier versions hold these texts, and so does the filter that lists the inputs of a version."""
-    assert list(Outcome) == ["INPUT", "REPEATED", "DONE", "FAILED", "REDRIVEN", "DROPPED"]
+    assert list(Outcome) == ["INPUT", "DUPLICATE", "DONE", "FAILED", "REDRIVEN", "DROPPED"]
 
 
 @pytest.mark.parametrize("first", FINAL)

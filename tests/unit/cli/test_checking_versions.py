@@ -94,7 +94,7 @@ def test_an_input_that_is_gone_or_became_none_makes_the_version_differ(found: St
     if data.draw(st.booleans()):
         del found.entries[number]
     else:
-        found.entries[number]["outcome"] = data.draw(st.sampled_from(["FAILED", "REPEATED", "nothing known"]))
+        found.entries[number]["outcome"] = data.draw(st.sampled_from(["FAILED", "DUPLICATE", "nothing known"]))
 
     [difference] = found.differences()
 

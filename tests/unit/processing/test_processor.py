@@ -475,7 +475,7 @@ class TestLaterArrival:
         assert (report.failures, report.aggregate_writes) == ({}, 1)
         assert world.value() == 1
         assert world.counts() == Counts(processed=3)
-        assert [world.outcome(each) for each in (message, *repeated)] == ["INPUT", "REPEATED", "REPEATED"]
+        assert [world.outcome(each) for each in (message, *repeated)] == ["INPUT", "DUPLICATE", "DUPLICATE"]
 
     def test_is_verified_as_any_message(self) -> None:
         world = World()
