@@ -274,7 +274,7 @@ BREAKS = [
     ),
     Break(
         "11 named: a rate that each replay has for itself",
-        "chalicelib/replays/planner.py",
+        "chalicelib/replays/room.py",
         "self.replays.take_turn(to.name, batch_size(to)",
         "self.replays.take_turn(job.replay_id, batch_size(to)",
         "tests/unit/replays/test_destinations.py",

@@ -56,9 +56,9 @@ def next_batch(rows: Iterator[SelectedRow], job: ReplayJob, size: int, may_go_on
     for row in rows:
         taken.append(row)
         count += len(row.sends)
-        turned = row.cursor.discovering_days != job.cursor.discovering_days
+        found_all = row.cursor.discovering_days != job.cursor.discovering_days
         late = len(taken) % ROWS_BETWEEN_LOOKS == 0 and not may_go_on()
-        if turned or late or count >= enough or len(taken) >= ROWS_A_BATCH:
+        if found_all or late or count >= enough or len(taken) >= ROWS_A_BATCH:
             exhausted = False
             break
     most = job.request.max_messages

@@ -15,7 +15,7 @@ from chalicelib.replays.request import ReplayRequest
 
 Row = Mapping[str, Any]
 
-_STORED_AS = {"discovering_days": "finding"}
+_STORED_AS = {"discovering_days": "finding", "duplicated": "repeating", "duplicates_to": "repeated_to"}
 _READ_AS = {stored: name for name, stored in _STORED_AS.items()}
 
 

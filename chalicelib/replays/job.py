@@ -67,8 +67,8 @@ class Cursor:
 
     `discovering_days` is True while a replay of whole days finds out which days its events touch. `group` counts groups
     of partitions. `found_to` is the last of the touched days that is done, `day` the one being read, `after` the last
-    sort key done in that group or day. `repeating` is an event whose later arrivals are being sent, `repeated_to` the
-    last of those.
+    sort key done in that group or day. `duplicated` is an event whose later arrivals are being sent, `duplicates_to`
+    the last of those.
     """
 
     discovering_days: bool = False
@@ -76,8 +76,8 @@ class Cursor:
     found_to: str | None = None
     day: str | None = None
     after: str | None = None
-    repeating: str | None = None
-    repeated_to: str | None = None
+    duplicated: str | None = None
+    duplicates_to: str | None = None
 
 
 def beginning_of(request: ReplayRequest) -> Cursor:

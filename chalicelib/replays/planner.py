@@ -26,7 +26,7 @@ from chalicelib.replays.tasks import ReplayTask
 
 BATCHES_A_SLICE = 20
 SLICE_S = 10
-"""A slice is short, so that a small replay does not wait for a large one: jobs take turns on the queue."""
+"""A slice is short, so that a small replay does not wait for a large one: the queue brings the next job after it."""
 
 SLEEP_AT_MOST_S = 1.0
 """A planner that has longer to wait ends, and is called again when it is time."""
@@ -97,64 +97,50 @@ class PlanReplay:
         return True
 
     def _slice(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> int:
-        sent_before = job.sent
+        sent_before, batches, wait_s = job.sent, 0, 0.0
         if job.outbox is not None:
             self._carry_out(job, self.replays.outbox(job.replay_id, job.outbox))
         rows = self._selection(job).rows(job.cursor)
-        batches, wait_s = 0, 0.0
-        # At least one batch, so that a slice with little time left still brings the job forward.
         try:
+            # At least one batch, so that a slice with little time left still brings the job forward.
             while job.state in ACTIVE_STATES and (batches == 0 or (batches < BATCHES_A_SLICE and may_go_on())):
-                wait_s = self._wait_s(job, may_go_on)
-                if wait_s > 0:
+                if (wait_s := self._left_to_wait_s(job, may_go_on)) > 0:
                     break
-                job = self._advanced(job, rows, may_go_on)
-                batches, wait_s = batches + 1, 0.0
+                job, batches = self._advanced(job, rows, may_go_on), batches + 1
             job = self._acknowledged(job)
         except WriteConflict:
             self._watch(job)
-            return job.sent - sent_before
-        if job.state in ACTIVE_STATES:
-            self.queues.plan(job.replay_id, int(min(wait_s, DELAY_AT_MOST_S)))
+        else:
+            if job.state in ACTIVE_STATES:
+                self.queues.plan(job.replay_id, int(min(wait_s, DELAY_AT_MOST_S)))
         return job.sent - sent_before
 
-    def _watch(self, job: ReplayJob) -> None:
-        """Look after a job again that another planner is ahead with, or that was cancelled or resumed.
-
-        The other planner may be that of the same message, delivered twice: this one lets the message go, and if the
-        other dies, no other planner would be called.
-        """
-        current = self._current(job)
-        if current.outbox == job.outbox:
-            with suppress(WriteConflict):  # a third planner has replaced the outbox, and has the job
-                current = self._acknowledged(current)
-        if current.unfinished:
-            self.queues.plan(job.replay_id, WATCH_S)
-
-    def _acknowledged(self, job: ReplayJob) -> ReplayJob:
-        """The job without the outbox that was carried out; raises WriteConflict if another planner has replaced it."""
-        if job.outbox is None:
-            return job
-        try:
-            return self._committed(job, replace(job, outbox=None))
-        except WriteConflict:
-            current = self._current(job)
-            if current.outbox != job.outbox:
-                raise
-            return self._acknowledged(current)
-
-    def _current(self, job: ReplayJob) -> ReplayJob:
-        current = self.replays.get(job.replay_id)
-        return job if current is None else current
-
     def _slice_lasts(self, time_left_ms: Callable[[], int]) -> Callable[[], bool]:
-        """Whether this planner may go on: its time is not up, and it is not another job's turn."""
+        """Whether this planner may go on: neither its time nor its slice is over."""
         ends = nanoseconds(self.now()) + SLICE_S * 1_000_000_000
         return lambda: time_left_ms() > _RESERVE_MS and nanoseconds(self.now()) < ends
 
     def _selection(self, job: ReplayJob) -> ReadSelection:
         days = self.replays.touched_days(job.replay_id)
         return ReadSelection(job.request, self.origins, days, job.shards, self.concurrently)
+
+    def _left_to_wait_s(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> float:
+        """Wait for the next batch, if that is short, and take its room. Answers the seconds left; 0.0 to send it now.
+
+        It waits for the rate of the replay, and for what its destination shares among replays.
+        """
+        to, rate = self._destination(job), job.request.rate
+        wait_s = 0.0 if rate is None else rate_limit.wait_s(job.due_at, self.now(), rate)
+        if wait_s >= SLEEP_AT_MOST_S:
+            return wait_s
+        if wait_s > 0:
+            self.sleep(wait_s)
+        room = TakeRoom(self.replays, self.now, self.concurrently)
+        while (wait_s := room.wait_s(job, to)) > 0:
+            if wait_s >= SLEEP_AT_MOST_S or not may_go_on():
+                return wait_s
+            self.sleep(wait_s)
+        return 0.0
 
     def _advanced(self, job: ReplayJob, rows: Iterator[SelectedRow], may_go_on: Callable[[], bool]) -> ReplayJob:
         """The job after one more batch, or at its end: read and decide, commit, send."""
@@ -163,6 +149,19 @@ class PlanReplay:
         outbox, reached = batch.outbox(job.replay_id, destination.name), job_after(job, batch, begun)
         committed = self._committed(job, reached, outbox)
         self._carry_out(committed, outbox)
+        return committed
+
+    def _committed(self, job: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> ReplayJob:
+        commit_id = self.new_id()
+        committed = replace(reached, revision=job.revision + 1, committed_by=commit_id, updated_at=self.now())
+        if outbox:
+            committed = replace(committed, outbox=commit_id)
+        try:
+            self.replays.commit(job, committed, outbox or None)
+        except WriteConflict:
+            # If an answer is lost, the client sends the call again, and that one meets what the first has written.
+            if self._current(job).committed_by != commit_id:
+                raise
         return committed
 
     def _carry_out(self, job: ReplayJob, outbox: Outbox) -> None:
@@ -184,43 +183,37 @@ class PlanReplay:
         if job.outbox is not None:
             self.replays.list_outbox(job.replay_id, job.sent - len(outbox.messages), job.outbox, self.now())
 
+    def _acknowledged(self, job: ReplayJob) -> ReplayJob:
+        """The job without the outbox that was carried out; raises WriteConflict if another planner has replaced it."""
+        if job.outbox is None:
+            return job
+        try:
+            return self._committed(job, replace(job, outbox=None))
+        except WriteConflict:
+            current = self._current(job)
+            if current.outbox != job.outbox:
+                raise
+            return self._acknowledged(current)
+
+    def _watch(self, job: ReplayJob) -> None:
+        """Look after a job again that another planner is ahead with, or that was cancelled or resumed.
+
+        The other planner may be that of the same message, delivered twice: this one lets the message go, and if the
+        other dies, no other planner would be called.
+        """
+        current = self._current(job)
+        if current.outbox == job.outbox:
+            with suppress(WriteConflict):  # a third planner has replaced the outbox, and has the job
+                current = self._acknowledged(current)
+        if current.unfinished:
+            self.queues.plan(job.replay_id, WATCH_S)
+
+    def _current(self, job: ReplayJob) -> ReplayJob:
+        current = self.replays.get(job.replay_id)
+        return job if current is None else current
+
     def _destination(self, job: ReplayJob) -> Destination:
         return self.destination_of(job.destination)
-
-    def _wait_s(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> float:
-        """Seconds until the next batch may be sent, if the planner does not sleep them; 0.0 if it may be sent now.
-
-        What limits it: the rate of the replay, and the window and the rate that it shares with others.
-        """
-        to, rate = self._destination(job), job.request.rate
-        wait_s = 0.0 if rate is None else rate_limit.wait_s(job.due_at, self.now(), rate)
-        if wait_s >= SLEEP_AT_MOST_S:
-            return wait_s
-        if wait_s > 0:
-            self.sleep(wait_s)
-        room = TakeRoom(self.replays, self.now, self.concurrently)
-        while (wait_s := room.wait_s(job, to) or self._turn_wait_s(to)) > 0:
-            if wait_s >= SLEEP_AT_MOST_S or not may_go_on():
-                return wait_s
-            self.sleep(wait_s)
-        return 0.0
-
-    def _turn_wait_s(self, to: Destination) -> float:
-        """Seconds until the destination's rate, which other replays share, has a turn left; 0.0 once it is taken."""
-        return 0.0 if to.rate is None else self.replays.take_turn(to.name, batch_size(to), to.rate, self.now())
-
-    def _committed(self, job: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> ReplayJob:
-        commit_id = self.new_id()
-        committed = replace(reached, revision=job.revision + 1, committed_by=commit_id, updated_at=self.now())
-        if outbox:
-            committed = replace(committed, outbox=commit_id)
-        try:
-            self.replays.commit(job, committed, outbox or None)
-        except WriteConflict:
-            # If an answer is lost, the client sends the call again, and that one meets what the first has written.
-            if self._current(job).committed_by != commit_id:
-                raise
-        return committed
 
     def give_up(self, task: ReplayTask, error: Exception) -> None:
         """Mark a job FAILED that has something left to plan, and lay its task aside, where an alarm watches."""

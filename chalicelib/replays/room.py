@@ -1,4 +1,4 @@
-"""Takes room for a planner's next batch in the window of its destination, which other planners take from as well."""
+"""Takes room for a planner's next batch in what replays to its destination share: the window, and the rate."""
 
 from __future__ import annotations
 
@@ -22,14 +22,20 @@ _RACE_S = 0.05
 
 @dataclass(frozen=True)
 class TakeRoom:
-    """Takes room for a batch in the window of a destination."""
+    """Takes room for a batch in the window of a destination, and a turn of its rate."""
 
     replays: ReplayStore
     now: Clock
     concurrently: Concurrently
 
     def wait_s(self, job: ReplayJob, to: Destination) -> float:
-        """Seconds until there may be room; 0.0 once it is taken, or if the destination has no window."""
+        """Seconds until the batch may be sent; 0.0 once its room and its turn are taken, or if nothing limits it."""
+        return self._window_wait_s(job, to) or self._turn_wait_s(to)
+
+    def _turn_wait_s(self, to: Destination) -> float:
+        return 0.0 if to.rate is None else self.replays.take_turn(to.name, batch_size(to), to.rate, self.now())
+
+    def _window_wait_s(self, job: ReplayJob, to: Destination) -> float:
         if to.max_in_flight is None:
             return 0.0
         for _ in range(_ATTEMPTS):

@@ -69,7 +69,7 @@ class ReadSelection:
             yield SelectedRow(cursor)
         rows = self._of_days(cursor) if self.request.selects_whole_days else self._of_origin(cursor)
         if self.request.include_duplicates:
-            yield from self._repeated(rows, cursor)
+            yield from self._with_duplicates(rows, cursor)
         else:
             yield from map(self._sending, rows)
 
@@ -109,7 +109,7 @@ class ReadSelection:
     def _page_of_day(self, day: TouchedDay, after: str | None) -> Page:
         return self.origins.index.page(EntityPartition(day.entity_id, window_of(day.day)), after, ROWS_OF_A_DAY)
 
-    def _repeated(self, rows: Iterable[OriginRow], cursor: Cursor) -> Iterator[SelectedRow]:
+    def _with_duplicates(self, rows: Iterable[OriginRow], cursor: Cursor) -> Iterator[SelectedRow]:
         """Each row's event, and then its later arrivals, however many."""
         before = cursor
         for chunk in chunks(rows, EVENTS_A_LOOK_UP):
@@ -120,14 +120,14 @@ class ReadSelection:
                 if row.event is None or row.cursor not in first_pages:
                     yield _unsent(row)
                 else:
-                    begun = row.cursor.after == cursor.repeating
+                    begun = row.cursor.after == cursor.duplicated
                     arrivals = self._every_arrival(row, first_pages[row.cursor])
                     yield from _arrivals_of(row, before, arrivals, begun=begun)
                 before = row.cursor
 
     def _arrivals(self, row: OriginRow, start: Cursor) -> PageOf[Arrival]:
         assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
-        after = start.repeated_to if row.cursor.after == start.repeating else None
+        after = start.duplicates_to if row.cursor.after == start.duplicated else None
         return self.origins.index.duplicates(row.event.event_id, after, self._arrivals_a_read)
 
     def _every_arrival(self, row: OriginRow, first: PageOf[Arrival]) -> Iterator[PageOf[Arrival]]:
@@ -161,7 +161,7 @@ def _arrivals_of(
     sends: tuple[Send, ...] = () if begun else ((event, None),)
     for page in pages:
         sends += tuple((event, _duplicate(arrival)) for arrival in page.items)
-        within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
+        within = replace(before, duplicated=row.cursor.after, duplicates_to=page.read_to)
         at = row.cursor if page.read_to is None else within
         yield SelectedRow(at, first, first, sends, looked_up=first * row.looked_up)
         sends, first = (), 0

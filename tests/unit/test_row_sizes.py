@@ -1,4 +1,4 @@
-"""Every row fits into DynamoDB, however long the names are that it is made of, and every transaction of such rows."""
+"""Every row fits into DynamoDB, however long the names it is made of, and every transaction of such rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord
 from chalicelib.aggregates.transactions import message_bytes, version_bytes, written_together
-from chalicelib.aws.dynamodb import Item
+from chalicelib.aws.dynamodb import Item, from_item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
 from chalicelib.events.arrivals import Arrival, ArrivalKind
@@ -248,7 +248,7 @@ JOB = ReplayJob(
     created_at=TIME,
     updated_at=TIME,
     shards=64,
-    cursor=Cursor(after="#" * 1_024, day="#" * 1_024, found_to="#" * 1_024, repeating=HASH, repeated_to="#" * 1_024),
+    cursor=Cursor(after="#" * 1_024, day="#" * 1_024, found_to="#" * 1_024, duplicated=HASH, duplicates_to="#" * 1_024),
     cancelled_by=ARN,
     failure=told_failure(ValueError("x" * 1_000_000)),
 )
@@ -270,3 +270,12 @@ ARRIVAL = Arrival(ArrivalKind.CONFLICT, HASH, TIME, REQUEST, 9_999, HASH, "r" * 
 )
 def test_a_row_of_the_longest_names_fits(row: Item) -> None:
     assert size_of(row) < ROW / 2
+
+
+def test_a_cursor_is_stored_under_names_that_no_release_changes() -> None:
+    request, job = (from_item(row(JOB)) for row in (replays_dynamodb_rows.request_row, replays_dynamodb_rows.job_row))
+    read = replays_dynamodb_rows.job_of([request, job])
+
+    assert job["cursor"].keys() == {"finding", "group", "found_to", "day", "after", "repeating", "repeated_to"}
+    assert read is not None
+    assert read.cursor == JOB.cursor
