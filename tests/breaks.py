@@ -276,7 +276,7 @@ BREAKS = [
         "11 named: a rate that each replay has for itself",
         "chalicelib/replays/room.py",
         "self.replays.take_turn(to.name, batch_size(to)",
-        "self.replays.take_turn(job.replay_id, batch_size(to)",
+        "self.replays.take_turn(str(id(self)), batch_size(to)",
         "tests/unit/replays/test_destinations.py",
         "test_replays_to_a_destination_share_its_rate",
     ),
